@@ -18,6 +18,10 @@ use storewarden_types::{
 /// How often sessions are looked over.
 const SWEEP_MS: u64 = 1_000;
 
+/// How far the two clocks may drift apart between two events before it is taken for a jump. Events come at least every
+/// second while an agent is connected.
+const CLOCKS_APART_MS: u64 = 2_000;
+
 /// The controller's state machine. See the crate's documentation.
 #[derive(Debug)]
 pub struct Controller {
@@ -30,6 +34,8 @@ pub struct Controller {
     /// Agents whose picture is to be renewed at the end of the turn.
     pub(crate) touched: BTreeSet<AgentId>,
     next_sweep: Mono,
+    /// Both clocks at the last event, to see when one of them jumped.
+    last: Now,
     view: Arc<View>,
     seen_version: u64,
 }
@@ -47,6 +53,7 @@ impl Controller {
             orders: Orders::default(),
             touched: BTreeSet::new(),
             next_sweep: now.mono,
+            last: now,
             view: Arc::default(),
             seen_version: u64::MAX,
         };
@@ -76,6 +83,7 @@ impl Controller {
 
     /// Takes one event. Appends what is to be done, in the order in which it must be done.
     pub fn handle(&mut self, now: Now, event: Event, out: &mut Vec<Action>) {
+        self.compare_clocks(now, out);
         match event {
             Event::Agent { session, message } => self.agent_said(now, session, message, out),
             Event::SessionGone(session) => self.session_gone(now, session, out),
@@ -122,6 +130,28 @@ impl Controller {
     #[must_use]
     pub fn pending(&self) -> usize {
         self.deletions.len()
+    }
+
+    /// When the wall clock ran far ahead of the monotonic one, either it was set or this host stood still. In the second
+    /// case old evidence looks young, and so does whatever agents date through anchors from before. So in both cases no
+    /// evidence from before is used, and every session starts anew.
+    fn compare_clocks(&mut self, now: Now, out: &mut Vec<Action>) {
+        let ahead = now.wall.since(self.last.wall).saturating_sub(now.mono.since(self.last.mono));
+        self.last = now;
+        if ahead < CLOCKS_APART_MS {
+            return;
+        }
+        let message = format!(
+            "the wall clock ran {ahead} ms ahead of the monotonic one: it was set, or this host stood still; \
+             evidence from before is not used"
+        );
+        out.push(Action::Note { warn: true, code: Some(Code::EvidenceExpired), message: message.clone() });
+        self.stores.distrust(now.mono);
+        let sessions: Vec<SessionId> = self.fleet.sessions().map(|(session, _)| session).collect();
+        for session in sessions {
+            out.push(Action::Close { session, code: Code::EvidenceExpired, message: message.clone() });
+            self.session_gone(now, session, out);
+        }
     }
 
     fn time_passed(&mut self, now: Now, out: &mut Vec<Action>) {

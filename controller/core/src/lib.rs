@@ -14,6 +14,7 @@
 
 pub mod config;
 mod controller;
+mod damping;
 mod deletions;
 pub mod event;
 mod fleet;

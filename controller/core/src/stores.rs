@@ -1,6 +1,7 @@
 //! Stores: one judgement over all who see them. Owns the merge, its expiry, and the picture for readers.
 
 use crate::config::Config;
+use crate::damping::Damper;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use storewarden_types::condition::MountStanding;
@@ -15,6 +16,7 @@ struct Store {
     status: Arc<StoreStatus>,
     /// Condition and codes as last recorded in the ledger.
     recorded: (Condition, Vec<Code>),
+    damper: Damper,
     /// When the judgement may change by time alone.
     check: Option<Mono>,
 }
@@ -33,6 +35,8 @@ pub(crate) struct Stores {
     all: BTreeMap<StoreId, Store>,
     checks: BTreeSet<(Mono, StoreId)>,
     version: u64,
+    /// Evidence from before this is not used: the clock stood still or was set in between.
+    trusted_since: Option<Mono>,
 }
 
 impl Stores {
@@ -78,6 +82,7 @@ impl Stores {
                 version: 0,
             }),
             recorded: (Condition::Unknown, Vec::new()),
+            damper: Damper::default(),
             check: None,
         });
     }
@@ -123,7 +128,8 @@ impl Stores {
         if let Some(at) = store.check.take() {
             self.checks.remove(&(at, id));
         }
-        let merged = merge(now, &store.mounts, config);
+        let mut merged = merge(now, &store.mounts, config, self.trusted_since);
+        damp(now, &mut store.damper, &mut merged);
         store.check = merged.check;
         if let Some(at) = store.check {
             self.checks.insert((at, id));
@@ -161,6 +167,17 @@ impl Stores {
         due
     }
 
+    /// From now on older evidence is not used. Every store is to be judged anew.
+    pub(crate) fn distrust(&mut self, now: Mono) {
+        self.trusted_since = Some(now);
+        for (id, store) in &mut self.all {
+            if let Some(at) = store.check.replace(now) {
+                self.checks.remove(&(at, *id));
+            }
+            self.checks.insert((now, *id));
+        }
+    }
+
     pub(crate) fn next_check(&self) -> Option<Mono> {
         self.checks.first().map(|(at, _)| *at)
     }
@@ -172,6 +189,25 @@ struct Merged {
     reasons: Vec<Reason>,
     evidence: Option<Mono>,
     check: Option<Mono>,
+}
+
+/// Holds back a store that alternates.
+fn damp(now: Mono, damper: &mut Damper, merged: &mut Merged) {
+    damper.observe(
+        now,
+        match merged.condition {
+            Condition::Available | Condition::Degraded => Some(true),
+            Condition::Unavailable => Some(false),
+            Condition::Unknown => None,
+        },
+    );
+    let Some((until, turns)) = damper.held() else { return };
+    merged.check = Some(merged.check.map_or(until, |c| c.min(until)));
+    if matches!(merged.condition, Condition::Available | Condition::Degraded) {
+        merged.condition = Condition::Unavailable;
+        let message = format!("it turned {turns} times within a minute; held back until it stands still");
+        merged.reasons.insert(0, Reason::new(Code::Flapping, message));
+    }
 }
 
 /// One observer's word, as it counts now.
@@ -188,11 +224,16 @@ struct Word<'a> {
 /// Merges what the observers say.
 ///
 /// All agree: that. Usable and usable: the worse. Anything else: disputed, which is `Unknown` with `PARTIAL`.
-fn merge(now: Mono, mounts: &BTreeMap<(AgentId, String), MountStanding>, config: &Config) -> Merged {
+fn merge(
+    now: Mono,
+    mounts: &BTreeMap<(AgentId, String), MountStanding>,
+    config: &Config,
+    trusted_since: Option<Mono>,
+) -> Merged {
     let mut check: Option<Mono> = None;
     let mut words: Vec<Word<'_>> = Vec::new();
     for ((agent, mount_point), standing) in mounts {
-        let word = word(now, agent, mount_point, standing, config);
+        let word = word(now, agent, mount_point, standing, config, trusted_since);
         if let Some(evidence) = word.evidence {
             let expires = evidence.plus(config.evidence_ttl_ms).plus(1);
             if expires > now {
@@ -235,6 +276,7 @@ fn word<'a>(
     mount_point: &str,
     standing: &MountStanding,
     config: &Config,
+    trusted_since: Option<Mono>,
 ) -> Word<'a> {
     let unknown = |code, message: String, evidence, counts| Word {
         agent,
@@ -252,13 +294,18 @@ fn word<'a>(
         );
     };
     match report.evidence {
-        Some(evidence) if now.since(evidence) <= config.evidence_ttl_ms => Word {
-            agent,
-            condition: report.condition,
-            reasons: report.reasons.clone(),
-            evidence: Some(evidence),
-            counts_among_others: true,
-        },
+        Some(evidence)
+            if now.since(evidence) <= config.evidence_ttl_ms
+                && trusted_since.is_none_or(|t| evidence >= t) =>
+        {
+            Word {
+                agent,
+                condition: report.condition,
+                reasons: report.reasons.clone(),
+                evidence: Some(evidence),
+                counts_among_others: true,
+            }
+        }
         Some(evidence) if standing.connected => unknown(
             Code::EvidenceExpired,
             format!(

@@ -191,6 +191,13 @@ pub(crate) fn source(share: usize) -> String {
     format!("server:/export{share}")
 }
 
+/// The share behind a store.
+pub(crate) fn share_of(store: StoreId) -> usize {
+    let anybody = AgentId::parse("anybody").expect("a valid id");
+    let found = (0..8).find(|n| StoreId::of(&anybody, "", &source(*n), true) == store);
+    found.expect("every store of the simulation is a share")
+}
+
 /// The probes that every simulated worker has.
 pub(crate) fn probes() -> Vec<ProbeInfo> {
     vec![ProbeInfo {

@@ -15,7 +15,13 @@ pub(crate) struct Control {
     /// When the timer fires; an earlier one replaces it, and what it replaced is ignored.
     pub(crate) timer: Option<i64>,
     pub(crate) started: i64,
-    pub(crate) mono_offset: i64,
+    mono_offset: i64,
+    /// Standing still; what comes waits in the backlog.
+    pub(crate) frozen: bool,
+    pub(crate) thawed: i64,
+    pub(crate) backlog: Vec<super::network::Coming>,
+    /// Time that its monotonic clock has missed in all: deadlines come that much later.
+    pub(crate) lost_ms: i64,
     pub(crate) wall_offset: i64,
     /// Whether the wall clock ever jumped: deadlines across a restart then count anew.
     pub(crate) wall_jumped: bool,
@@ -37,6 +43,10 @@ impl Control {
             timer: None,
             started: 0,
             mono_offset: rng.i64(0..1_000_000),
+            frozen: false,
+            thawed: 0,
+            backlog: Vec::new(),
+            lost_ms: 0,
             wall_offset: 0,
             wall_jumped: false,
             sessions: BTreeMap::new(),
@@ -64,6 +74,18 @@ impl Control {
         self.started = now;
         self.mono_offset = rng.i64(0..1_000_000) - now; // A new process, a new origin.
         self.core = Some(Controller::new(self.config.clone(), self.ledger.restored(), self.now(now)));
+    }
+
+    /// A time of the core's clock as true time.
+    pub(crate) const fn true_time(&self, mono: Mono) -> i64 {
+        mono.0 - self.mono_offset
+    }
+
+    /// The host stands still; its monotonic clock misses that time, its wall clock does not.
+    pub(crate) const fn freeze(&mut self, ms: i64) {
+        self.frozen = true;
+        self.mono_offset -= ms;
+        self.lost_ms += ms;
     }
 
     pub(crate) fn crash(&mut self) {

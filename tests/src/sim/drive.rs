@@ -124,6 +124,9 @@ impl World {
 
     /// Feeds the controller core and performs what it wants: first all records in one commit, then the rest in order.
     pub(super) fn controller_event(&mut self, event: controller::Event) -> Result<(), String> {
+        if self.control.frozen {
+            return Ok(()); // A caller finds nobody.
+        }
         let now = self.control.now(self.now);
         let Some(core) = &mut self.control.core else { return Ok(()) };
         let mut actions = Vec::new();

@@ -26,6 +26,7 @@ impl World {
             80..=87 => self.mend_mount(),
             88..=90 => self.cut_line(),
             91 => self.freeze(),
+            96 => self.freeze_controller(),
             92..=93 => self.jump_wall_clock(),
             94 if self.crash_chance > 0.0 => {
                 let agent = self.rng.usize(0..self.hosts.len());
@@ -141,7 +142,10 @@ impl World {
         let store = self.some_store();
         let max_age_ms = self.rng.u64(0..15_000);
         let now = self.control.mono(self.now);
-        let Some(core) = &self.control.core else { return Ok(()) };
+        let Some(core) = self.control.core.as_ref().filter(|_| !self.control.frozen) else { return Ok(()) };
+        if self.now == self.control.thawed {
+            return Ok(()); // It has not looked at its clocks yet.
+        }
         let ttl = self.control.config.evidence_ttl_ms;
         let question = PreflightQuestion { store, operation: Operation::Delete, max_age_ms };
         if let Some(status) = core.peek().stores.get(&store)
@@ -211,14 +215,27 @@ impl World {
         Ok(())
     }
 
+    /// The controller's host stands still. Its monotonic clock misses that time.
+    fn freeze_controller(&mut self) -> Result<(), String> {
+        if !self.control.frozen && self.control.core.is_some() {
+            let ms = self.rng.i64(2_500..30_000);
+            self.control.freeze(ms);
+            self.queue.push(self.now + ms, Coming::ControllerThaw);
+        }
+        Ok(())
+    }
+
     fn jump_wall_clock(&mut self) -> Result<(), String> {
         let by = self.rng.i64(-3_600_000..3_600_000);
         if self.rng.bool() {
             let agent = self.rng.usize(0..self.hosts.len());
             self.hosts[agent].wall_offset += by;
-        } else {
+        } else if !self.control.frozen {
+            // While a host stands still its wall clock is not set as well: back by as much would hide the pause from
+            // anybody who has only these two clocks.
             self.control.wall_offset += by;
             self.control.wall_jumped = true;
+            return self.controller_event(Event::Wake);
         }
         Ok(())
     }

@@ -42,6 +42,8 @@ pub(crate) enum Coming {
     ControllerStart,
     /// A frozen host goes on.
     Thaw { agent: usize },
+    /// The frozen controller host goes on.
+    ControllerThaw,
 }
 
 /// The queue of what is coming.
@@ -98,4 +100,33 @@ impl Weather {
         let copies = if rng.f64() < self.doubling { 2 } else { 1 };
         (0..copies).map(|_| now + rng.i64(0..=self.delay_max)).collect()
     }
+}
+
+/// The host that an event happens on.
+pub(crate) const fn concerned(coming: &Coming) -> Option<usize> {
+    match coming {
+        Coming::Dial { agent }
+        | Coming::Up { agent, .. }
+        | Coming::Down { agent, .. }
+        | Coming::ToAgent { agent, .. }
+        | Coming::Work { agent, .. }
+        | Coming::Word { agent, .. }
+        | Coming::Reaped { agent, .. }
+        | Coming::Mountinfo { agent, .. }
+        | Coming::Loaded { agent, .. }
+        | Coming::AgentTimer { agent, .. }
+        | Coming::AgentStart { agent } => Some(*agent),
+        _ => None,
+    }
+}
+
+/// Whether an event happens on the controller's host.
+pub(crate) const fn is_controllers(coming: &Coming) -> bool {
+    matches!(
+        coming,
+        Coming::Gone { .. }
+            | Coming::ToController { .. }
+            | Coming::ControllerTimer { .. }
+            | Coming::ControllerStart
+    )
 }

@@ -114,6 +114,9 @@ fn invariant_nothing_hangs(truth: &Truth<'_>, host: &Host) -> Check {
 /// told younger than it is.
 fn invariant_silence_is_not_health(truth: &Truth<'_>) -> Check {
     let Some(core) = &truth.control.core else { return Ok(()) };
+    if truth.control.frozen || truth.now - truth.control.thawed <= SLACK_MS {
+        return Ok(());
+    }
     let ttl = truth.control.config.evidence_ttl_ms as i64;
     for status in core.peek().stores.values() {
         if !matches!(status.condition, Condition::Available | Condition::Degraded) {
@@ -125,7 +128,7 @@ fn invariant_silence_is_not_health(truth: &Truth<'_>) -> Check {
                 status.source
             ));
         };
-        let told = evidence.0 - truth.control.mono_offset;
+        let told = truth.control.true_time(evidence);
         let newest = truth
             .hosts
             .iter()
@@ -157,11 +160,12 @@ fn invariant_silence_is_not_health(truth: &Truth<'_>) -> Check {
 /// Promise 5. Every deletion ends by its deadline: no pending one is out of time while a controller runs.
 fn invariant_every_deletion_ends(truth: &Truth<'_>) -> Check {
     let control = truth.control;
-    if control.core.is_none() {
+    if control.core.is_none() || control.frozen || truth.now - control.thawed <= SLACK_MS {
         return Ok(());
     }
     for (id, deletion) in &control.ledger.deletions {
-        let given = deletion.tracked.deadline_ms as i64;
+        // What the clock missed while the host stood still, the deadline waits for.
+        let given = deletion.tracked.deadline_ms as i64 + control.lost_ms;
         let from_request = deletion.true_tracked_at + given;
         // After a restart the wall clock says what is left. If it lied, the full time counts anew, never more.
         let due = if control.wall_jumped { from_request.max(control.started + given) } else { from_request };

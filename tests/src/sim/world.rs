@@ -2,13 +2,13 @@
 
 use super::agent_host::{self, Host, execute, probes};
 use super::control::Control;
-use super::network::{Coming, Queue, Weather};
+use super::network::{Coming, Queue, Weather, concerned, is_controllers};
 use super::oracle::{self, Truth};
 use super::share::{Health, Share};
 use std::collections::VecDeque;
 use storewarden_agent_core as agent;
 use storewarden_controller_core as controller;
-use storewarden_types::{Fact, Record, StoreId, Wall, WorkerReport};
+use storewarden_types::{DeletionState, Fact, Record, Wall, WorkerReport};
 
 /// Steps kept for the report of a failure.
 const TRACE_MAX: usize = 60;
@@ -106,12 +106,9 @@ impl World {
             format!("at {} ms: {violation}\nlast steps:\n  {}", self.now, steps.join("\n  "))
         })?;
         for deletion in self.control.ledger.deletions.values() {
-            let place = match deletion.state {
-                storewarden_types::DeletionState::Confirmed => 0,
-                storewarden_types::DeletionState::Failed => 1,
-                _ => 2,
-            };
-            self.outcome.ends[place] += 1;
+            let place =
+                [DeletionState::Confirmed, DeletionState::Failed].iter().position(|s| *s == deletion.state);
+            self.outcome.ends[place.unwrap_or(2)] += 1;
         }
         self.outcome.facts = self.control.ledger.facts.len() as u64;
         Ok(self.outcome)
@@ -173,7 +170,18 @@ impl World {
             self.hosts[agent].backlog.push(coming);
             return Ok(());
         }
+        if self.control.frozen && is_controllers(&coming) {
+            self.control.backlog.push(coming);
+            return Ok(());
+        }
         match coming {
+            Coming::ControllerThaw => {
+                self.control.frozen = false;
+                self.control.thawed = self.now;
+                for coming in std::mem::take(&mut self.control.backlog) {
+                    self.queue.push(self.now, coming);
+                }
+            }
             Coming::Mischief => return self.mischief(),
             Coming::ControllerStart => return self.start_controller(),
             Coming::AgentStart { agent } => return self.start_agent(agent),
@@ -349,7 +357,7 @@ impl World {
             }
             Record::DeletionEnded { id, end, .. } => {
                 let deletion = self.control.ledger.deletions.get(id).ok_or("ended untracked")?;
-                let share = self.share_of(deletion.tracked.store);
+                let share = agent_host::share_of(deletion.tracked.store);
                 let path = deletion.tracked.path.as_str();
                 oracle::invariant_no_false_confirmed(
                     &self.truth(),
@@ -362,12 +370,6 @@ impl World {
             _ => {}
         }
         self.control.ledger.append(self.now, record)
-    }
-
-    fn share_of(&self, store: StoreId) -> usize {
-        let found = (0..self.shares.len())
-            .find(|n| StoreId::of(&self.hosts[0].id, "", &agent_host::source(*n), true) == store);
-        found.expect("every store of the simulation is a share")
     }
 
     /// A worker of a fresh process says that it is ready.
@@ -394,23 +396,5 @@ impl World {
         }
         let life = self.hosts[agent].life;
         self.queue.push(now + 1, Coming::Mountinfo { agent, life, again: false });
-    }
-}
-
-/// The host that an event happens on.
-const fn concerned(coming: &Coming) -> Option<usize> {
-    match coming {
-        Coming::Dial { agent }
-        | Coming::Up { agent, .. }
-        | Coming::Down { agent, .. }
-        | Coming::ToAgent { agent, .. }
-        | Coming::Work { agent, .. }
-        | Coming::Word { agent, .. }
-        | Coming::Reaped { agent, .. }
-        | Coming::Mountinfo { agent, .. }
-        | Coming::Loaded { agent, .. }
-        | Coming::AgentTimer { agent, .. }
-        | Coming::AgentStart { agent } => Some(*agent),
-        _ => None,
     }
 }
