@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 TARGET := $(or $(CARGO_TARGET_DIR),target)/debug
 
-.PHONY: help demo up test build prepare python lint proto simulation
+.PHONY: help demo up test build prepare python lint proto simulation lab-test
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -16,6 +16,9 @@ up: build ## start the same site and stay, to try things out
 
 test: build python lint ## every test
 	cargo test --workspace --locked
+
+lab-test: build ## the NFS lab: a real kernel client and servers in a small VM (about 15 minutes)
+	STOREWARDEN_LAB=1 cargo test -p storewarden-system-tests --test lab -- --ignored --nocapture --test-threads=1
 
 build: prepare ## build everything, for debugging
 	cargo build --workspace --locked --quiet

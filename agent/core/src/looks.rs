@@ -196,6 +196,14 @@ impl Looks {
         Finished::Open { baseline, tell }
     }
 
+    /// A look that was under way will never be answered: it is made again as soon as something can be looked at.
+    pub(crate) fn give_back(&mut self, now: Mono, id: DeletionId) {
+        if let Some(pending) = self.pending.get_mut(&id) {
+            pending.in_flight = false;
+            self.hasten(id, now);
+        }
+    }
+
     /// Drops what nobody released long after its time.
     pub(crate) fn expire(&mut self, now: Mono) {
         let over: Vec<DeletionId> = self

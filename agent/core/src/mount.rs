@@ -9,7 +9,7 @@ use crate::looks::Looks;
 use crate::outbox::Outbox;
 use crate::probes::Probes;
 use crate::session::{Anchors, Session};
-use crate::slot::Slot;
+use crate::slot::{Flight, Job, Slot};
 use storewarden_types::{
     AgentId, AgentMessage, Code, Condition, Mono, MountDelta, MountExpectation, MountReport, Observation,
     Reason, WatchStatus,
@@ -120,8 +120,11 @@ impl Mount {
 
     /// Kills the worker, whose word is no longer wanted.
     pub(crate) fn drop_worker(&mut self, now: Now, why: &str, out: &mut Vec<Action>) {
-        if let Some((generation, _)) = self.slot.dismiss(now.mono) {
+        if let Some((generation, flight)) = self.slot.dismiss(now.mono) {
             out.push(Action::Kill { mount_point: self.expect.mount_point.clone(), generation });
+            if let Some(Flight { job: Job::Verify(ids), .. }) = flight {
+                ids.into_iter().for_each(|id| self.looks.give_back(now.mono, id));
+            }
         }
         self.watch = WatchStatus { message: format!("no worker: {why}"), ..WatchStatus::default() };
         self.watch_asked = false;
@@ -309,5 +312,45 @@ impl Mount {
     pub(crate) const fn next_generation(shared: &mut Shared) -> Generation {
         shared.next_generation += 1;
         Generation(shared.next_generation)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use storewarden_types::{DeletionId, MountKind, StorePath, VerifyOrder, Wall};
+
+    #[test]
+    fn a_look_under_way_when_the_mount_changes_is_made_again() {
+        let now = Now { mono: Mono(1_000), wall: Wall(0) };
+        let expect = MountExpectation {
+            mount_point: "/m".into(),
+            source: "h:/e".into(),
+            fs_type: "nfs".into(),
+            kind: MountKind::Network,
+            identity: None,
+        };
+        let config = Config::default();
+        let mut mount = Mount::new(now.mono, expect, Presence::There { mount_id: 1 });
+        let id = DeletionId::parse("00000000-0000-7000-8000-000000000001").unwrap();
+        let path = StorePath::parse("a").unwrap();
+        let order =
+            VerifyOrder { deletion: id, mount_point: "/m".into(), path, due_in_ms: 60_000, baseline: None };
+        mount.looks.accept(now.mono, order, &config);
+        let generation = Generation(1);
+        mount.slot.spawned(now.mono, generation, &config);
+        assert!(mount.slot.ready(generation));
+        let ids: Vec<_> = mount.looks.take_due(now.mono, 64).into_iter().map(|(id, _)| id).collect();
+        let flight = Flight {
+            id: 1,
+            job: Job::Verify(ids),
+            name: "verify".into(),
+            began: now.mono,
+            kill_at: Mono(9_000),
+        };
+        mount.slot.assign(flight);
+        assert_eq!(mount.looks.next_due(), None);
+        mount.see(now, Presence::Wrong(Reason::new(Code::NotMounted, "gone")), &mut Vec::new());
+        assert_eq!(mount.looks.next_due(), Some(now.mono), "nobody will ever look for it again");
     }
 }

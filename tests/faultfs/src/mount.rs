@@ -192,7 +192,12 @@ impl Mounted {
                 return left.and(Err(UnmountError::Serving { at: self.at.clone() }));
             }
         }
-        if let Err(source) = session.join() {
+        // A serving thread that reads while the connection goes down is told ECONNABORTED instead of ENODEV
+        // (fs/fuse/dev.c, fuse_dev_do_read): an end like the other.
+        let aborted = Some(rustix::io::Errno::CONNABORTED.raw_os_error());
+        if let Err(source) = session.join()
+            && source.raw_os_error() != aborted
+        {
             left = left.and(Err(UnmountError::Unmount { at: self.at.clone(), source }));
         }
         left

@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+from .places import LabError
+
 
 def choose():
     """`kvm` where it truly works, else `tcg` (emulation: 10 to 30 times slower).
@@ -11,8 +13,10 @@ def choose():
     minutes without QEMU ever reporting a failure. So the modules decide, not whether QEMU starts.
     """
     forced = os.environ.get("STOREWARDEN_LAB_ACCEL")
-    if forced:
+    if forced in ("kvm", "tcg"):
         return forced
+    if forced:
+        raise LabError(f"STOREWARDEN_LAB_ACCEL={forced}: kvm or tcg")
     modules = Path("/sys/module")
     hardware = (modules / "kvm_intel").exists() or (modules / "kvm_amd").exists()
     usable = hardware and not (modules / "kvm_pvm").exists() and os.access("/dev/kvm", os.R_OK | os.W_OK)
