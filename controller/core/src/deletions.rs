@@ -227,6 +227,10 @@ impl Deletions {
         if code.is_permanent() {
             return Moved::Hopeless(code, message);
         }
+        if code == Code::Unobserved {
+            // It does not answer for the mount, now: it may soon, and is then asked again.
+            pending.asked.remove(agent);
+        }
         let state = match look.outcome {
             LookOutcome::SillyRenamed { .. } => DeletionState::PendingSillyRename,
             LookOutcome::Unverifiable { .. } => pending.state,

@@ -2,11 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests: a failure here is the test's failure")]
 
-use storewarden_controller_core::{Action, Config, Controller, Event, Now};
+use storewarden_controller_core::{Action, Config, Controller, Event, Now, ReplyId, TrackOrder};
 use storewarden_types::{
-    AgentId, AgentMessage, Code, Condition, ControllerMessage, Epoch, Hello, InstanceId, Mono, MountDelta,
-    MountKind, MountReport, Reason, Record, Restored, Seq, SessionId, StoreId, StoreStatus, Wall,
-    WatchStatus,
+    AgentId, AgentMessage, Code, Condition, ControllerMessage, DeletionId, Epoch, Hello, InstanceId, Look,
+    LookOutcome, Mono, MountDelta, MountKind, MountReport, Reason, Record, Restored, Seq, SessionId, StoreId,
+    StorePath, StoreStatus, Wall, WatchStatus,
 };
 
 struct Desk {
@@ -180,4 +180,30 @@ fn an_outbox_from_an_old_image_is_refused() {
         )
     });
     assert!(refused, "{said:?}");
+}
+
+#[test]
+fn an_agent_that_did_not_know_the_mount_is_asked_again() {
+    let mut desk = Desk::new();
+    desk.hello(0, 1, "a", 1);
+    let store = StoreId::of(&agent("a"), "", "server:/a", true);
+    let id = DeletionId::parse("00000000-0000-7000-8000-000000000001").unwrap();
+    let order = TrackOrder {
+        store,
+        paths: vec![(id, StorePath::parse("x").unwrap())],
+        deadline_ms: 60_000,
+        key: String::new(),
+        fingerprint: [0; 32],
+        known: None,
+    };
+    let asks = |said: &[Action]| {
+        said.iter().any(|a| matches!(a, Action::Send { message: ControllerMessage::Verify(_), .. }))
+    };
+    assert!(asks(&desk.event(10, Event::Track { reply: ReplyId(1), order })));
+    let outcome =
+        LookOutcome::Unverifiable { code: Code::Unobserved, detail: "is no mount of this agent".into() };
+    let look = Look { outcome, began_at: Wall(20) };
+    let message = AgentMessage::Look { deletion: id, rev: 1, look, began: Mono(20) };
+    desk.event(20, Event::Agent { session: SessionId(1), message });
+    assert!(asks(&desk.event(10_020, Event::Wake)));
 }
