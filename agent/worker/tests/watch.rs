@@ -110,6 +110,9 @@ fn a_directory_that_moves_is_told_itself_and_followed_to_where_it_went() {
     rename(scratch.at("account"), scratch.at("other/account")).unwrap();
     worker.knows(4, 6);
     expect(&mut worker, &[moved("account", true)]);
+    // Known there only once its directory is watched at its new place: what goes before that is told by nobody.
+    scratch.file("other/account/volume/marker");
+    worker.knows(4, 7);
     remove_file(scratch.at("other/account/volume/one")).unwrap();
     expect(&mut worker, &[deleted("other/account/volume/one")]);
 
