@@ -244,7 +244,9 @@ fn a_directory_that_cannot_be_read_is_told_and_the_rest_is_watched() {
     let permit = |mode| std::fs::set_permissions(scratch.at("closed"), std::fs::Permissions::from_mode(mode));
     // Root reads everything; a worker of somebody else does not.
     let copy = scratch.at("storewarden-worker");
-    std::fs::copy(program().get_program(), &copy).unwrap();
+    // Copied by another process: a descriptor open for writing here could leak into the fork of a neighbouring test, and
+    // the program would be busy (ETXTBSY, execve(2)).
+    assert!(Command::new("cp").arg(program().get_program()).arg(&copy).status().unwrap().success());
     let mut command = Command::new(&copy);
     if rustix::process::getuid().is_root() {
         command.uid(65_534).gid(65_534);
