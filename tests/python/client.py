@@ -90,11 +90,17 @@ def track(server: Server, store: str, path: str):
 
 def follow(server: Server, deletion):
     """Follows the deletion until the server says that it has ended, and gives it as it stands then."""
-    awaiting = server.method("storewarden.v1.DeletionService/Await")
-    for told in awaiting(DEADLINE_S + TOLD_S, ids=[deletion.id]):
-        expect(told.id == deletion.id, f"told of another deletion, {told.id}")
+    watching = server.method("storewarden.v1.DeletionService/Watch")
+    cursor = 0
+    for change in watching(DEADLINE_S + TOLD_S, since=0):
+        expect(change.cursor > cursor, f"the cursor went from {cursor} to {change.cursor}")
+        cursor, told = change.cursor, change.deletion
+        if told.id != deletion.id:
+            continue
         print(f"  {word(told, 'state')} {told.code} {told.message}".rstrip())
         deletion = told
+        if deletion.HasField("ended_at_ms"):
+            break
     expect(deletion.HasField("ended_at_ms"), "the stream ended before the deletion did")
     return deletion
 
